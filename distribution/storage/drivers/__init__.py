@@ -1,0 +1,1 @@
+"""Storage drivers: files under absolute paths, nothing more."""
