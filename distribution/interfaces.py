@@ -7,11 +7,12 @@ whatever moves images between two places need not know which is which.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
+    from types import TracebackType
     from typing import BinaryIO
 
     from distribution.digest import Digest
@@ -103,9 +104,14 @@ class Upload(Protocol):
     def cancel(self) -> None:
         """End the session and discard its content."""
 
-    def __enter__(self) -> Upload: ...
+    def __enter__(self) -> Self: ...
 
-    def __exit__(self, *failure: object) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         """Suspend the session if nothing else ended it."""
 
 

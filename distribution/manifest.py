@@ -134,9 +134,14 @@ _FOREIGN_KEYS: Final[Mapping[type[BaseModel], frozenset[str]]] = {
 _KNOWN_KEYS: Final = {
     key.lower(): key
     for key in (
-        "schemaVersion mediaType artifactType config layers manifests subject annotations "
-        "fsLayers history signatures"
-    ).split()
+        "schemaVersion",
+        "mediaType",
+        "artifactType",
+        "subject",
+        "annotations",
+        *_FOREIGN_KEYS[ImageManifest],
+        *_FOREIGN_KEYS[ImageIndex],
+    )
 }
 
 

@@ -144,11 +144,13 @@ class Reference:
     @property
     def familiar(self) -> str:
         """The shortest text that parses to this reference, e.g. ``alpine``."""
-        name = str(self.repository)
-        if self.domain != DEFAULT_DOMAIN:
-            name = f"{self.domain}/{name}"
-        else:
-            name = name.removeprefix(f"{OFFICIAL_NAMESPACE}/")
+        match self.domain, self.repository.components:
+            case "docker.io", ("library", official):
+                name = official
+            case "docker.io", _:
+                name = str(self.repository)
+            case _:
+                name = f"{self.domain}/{self.repository}"
         only_latest = self.tag == Tag("latest") and self.digest is None
         return name if only_latest else name + self._suffix
 

@@ -103,9 +103,9 @@ def _greeting(settings: RegistrySettings, workers: int) -> str:
     where = settings.storage.parameters.get("rootdirectory", "")
     shown = settings.http.addr
     shown = f"localhost{shown}" if shown.startswith(":") else shown
+    source = f"{settings.storage.driver} {where}"
     lines = [
-        f"distribution {VERSION}: serving http://{shown}/ from {settings.storage.driver} {where}"
-        f" with {workers} workers"
+        f"distribution {VERSION}: serving http://{shown}/ from {source} with {workers} workers"
     ]
     if shown.startswith(("127.", "localhost:", "[::1]")) and settings.http.addr == shown:
         lines.append(

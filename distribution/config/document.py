@@ -1,7 +1,7 @@
 """The configuration as nested maps of text: a YAML file, overlaid with variables.
 
-Scalars stay the text they are written as, so that the type of a setting decides what they mean, as in
-Go, and not their looks: ``secret: 0123`` is four characters.
+Scalars stay the text they are written as, so that the type of a setting decides what they mean, as
+in Go, and not their looks: ``secret: 0123`` is four characters.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ def read(text: str, source: str) -> dict[str, Any]:
 def overlay(document: dict[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
     """Return *document* with the ``REGISTRY_*`` variables applied.
 
-    A variable's name is the way to a setting, its parts joined by ``_``; its value is YAML. They are
-    taken in lexical order, so that ``REGISTRY_STORAGE`` comes before ``REGISTRY_STORAGE_S3_BUCKET``.
+    A variable's name is the way to a setting, its parts joined by ``_``; its value is YAML. They
+    are taken in lexical order: ``REGISTRY_STORAGE`` comes before ``REGISTRY_STORAGE_S3_BUCKET``.
 
     Raises:
         ConfigurationError: a value is not YAML, or a list has no place of that number.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import logging
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import BaseModel, ValidationError
@@ -15,6 +14,7 @@ from distribution.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
 _log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from distribution.config.duration import Duration
+from distribution.config.duration import Duration  # noqa: TC001 - pydantic reads it
 
 #: Keys of ``storage`` that are not the name of a driver.
 _COMMON_STORAGE_KEYS: Final = frozenset({"cache", "delete", "maintenance", "redirect", "tag"})

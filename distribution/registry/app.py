@@ -64,7 +64,8 @@ def create_app(
     app.add_error_handler(DistributionError, errors.render)
     app.add_error_handler(Exception, errors.render_bug)
     app.set_error_serializer(errors.render_http)
-    app.resp_options.default_media_type = None
+    # An answer without a body has no type; Falcon allows None here, its annotation does not.
+    app.resp_options.default_media_type = None  # type: ignore[assignment]
     sessions = _WRITES if read_only else _NOTHING
     content = _WRITES if read_only else _NOTHING if deletes else _DELETES
     app.add_route(router.PROBE, ProbeResource())

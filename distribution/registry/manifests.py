@@ -25,9 +25,7 @@ class ManifestResource:
         """Serve those of *site*'s repositories."""
         self._site = site
 
-    def on_get(
-        self, req: falcon.Request, resp: falcon.Response, name: str, reference: str
-    ) -> None:
+    def on_get(self, req: falcon.Request, resp: falcon.Response, name: str, reference: str) -> None:
         """Send a manifest."""
         manifests = self._site.repository(name).manifests
         manifest = manifests.get(parse_tag_or_digest(reference))
@@ -43,9 +41,7 @@ class ManifestResource:
         _describe(req, resp, manifest)
         resp.content_length = len(manifest.raw)
 
-    def on_put(
-        self, req: falcon.Request, resp: falcon.Response, name: str, reference: str
-    ) -> None:
+    def on_put(self, req: falcon.Request, resp: falcon.Response, name: str, reference: str) -> None:
         """Store a manifest under its digest, and under the tags that the request names."""
         repository = self._site.repository(name)
         target = parse_tag_or_digest(reference)

@@ -28,9 +28,9 @@ class LimitedReader:
         self._stream = stream
         self._left = length
 
-    def read(self, size: int = -1) -> bytes:
-        """Return up to *size* bytes, b"" at the end."""
-        wanted = self._left if size < 0 else min(size, self._left)
+    def read(self, size: int | None = None, /) -> bytes:
+        """Return up to *size* bytes, or all that are left; b"" at the end."""
+        wanted = self._left if size is None or size < 0 else min(size, self._left)
         chunk = self._stream.read(wanted) if wanted else b""
         self._left -= len(chunk)
         return chunk

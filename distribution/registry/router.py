@@ -1,14 +1,14 @@
 """Falcon routing for repository names, which hold slashes.
 
-The last components of a path tell the route, whatever stands before them is the name: a repository may
-be called ``a/manifests/b``, but no route has one there.
+The last components of a path tell the route, whatever stands before them is the name: a repository
+may be called ``a/manifests/b``, but no route has one there.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from falcon.routing import map_http_methods, set_default_responders
+from falcon.routing import CompiledRouter, map_http_methods, set_default_responders
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,19 +29,32 @@ PROBE: Final = "/"
 #: The base without its slash.
 BARE_BASE: Final = "/v2"
 
+_WITHOUT_FIELD: Final = {("tags", "list"): TAGS, ("blobs", "uploads"): UPLOADS}
+_WITH_FIELD: Final = {
+    "manifests": (MANIFEST, "reference"),
+    "blobs": (BLOB, "digest"),
+    "referrers": (REFERRERS, "digest"),
+}
+
 _Found = tuple[object, dict[str, Any], dict[str, Any], str | None]
 
 
-class RegistryRouter:
-    """Keeps the part of Falcon's router interface that an app calls."""
+class RegistryRouter(CompiledRouter):
+    """Matches the registry's routes by their last components; has no others."""
 
     def __init__(self, prefix: str = "/") -> None:
         """Serve below *prefix*, which begins and ends with a slash."""
+        super().__init__()
         self._prefix = prefix.rstrip("/")
         self._routes: dict[str, tuple[object, dict[str, Any]]] = {}
 
     def add_route(
-        self, uri_template: str, resource: object, *, without: frozenset[str] = frozenset(), **_: Any
+        self,
+        uri_template: str,
+        resource: object,
+        *,
+        without: frozenset[str] = frozenset(),
+        **_: Any,
     ) -> None:
         """Serve one of the templates above.
 
@@ -71,25 +84,14 @@ class RegistryRouter:
 def _match(path: str) -> tuple[str, dict[str, str]]:
     if path in {BASE, CATALOG, PROBE, BARE_BASE}:
         return path, {}
-    if not path.startswith(BASE):
-        return "", {}
-    head, _, last = path[len(BASE) :].rpartition("/")
+    head, _, last = path.removeprefix(BASE).rpartition("/")
     name, _, kind = head.rpartition("/")
-    if not name:
+    if not path.startswith(BASE) or not name:
         return "", {}
     if kind == "uploads" and name.endswith("/blobs"):
         name = name.removesuffix("/blobs")
         return (UPLOAD, {"name": name, "upload": last}) if last else (UPLOADS, {"name": name})
-    match kind, last:
-        case "manifests", _:
-            return MANIFEST, {"name": name, "reference": last}
-        case "blobs", "uploads":
-            return UPLOADS, {"name": name}
-        case "blobs", _:
-            return BLOB, {"name": name, "digest": last}
-        case "tags", "list":
-            return TAGS, {"name": name}
-        case "referrers", _:
-            return REFERRERS, {"name": name, "digest": last}
-        case _:
-            return "", {}
+    if (kind, last) in _WITHOUT_FIELD:
+        return _WITHOUT_FIELD[kind, last], {"name": name}
+    template, field = _WITH_FIELD.get(kind, ("", ""))
+    return template, {"name": name, field: last}

@@ -1,7 +1,7 @@
 """The ``_state`` of an upload's address: where the session stood, signed.
 
-The form is Docker Distribution's, so that either goes on with a session of the other that shares its
-``http.secret``: base64url of an HMAC-SHA256 and the JSON payload that it covers.
+The form is Docker Distribution's, so that either goes on with a session of the other that shares
+its ``http.secret``: base64url of an HMAC-SHA256 and the JSON payload that it covers.
 """
 
 from __future__ import annotations

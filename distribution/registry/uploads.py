@@ -112,9 +112,7 @@ class UploadResource:
         repository.uploads.cancel(upload)
         resp.status = falcon.HTTP_204
 
-    def _open(
-        self, req: falcon.Request, repository: Repository, name: str, upload: str
-    ) -> Upload:
+    def _open(self, req: falcon.Request, repository: Repository, name: str, upload: str) -> Upload:
         """Open a session for the bytes that this request says it brings."""
         expected = self._state_offset(req, name, upload)
         header = req.get_header("Content-Range")

@@ -90,7 +90,7 @@ def shared_secret(driver: StorageDriver) -> bytes:
         part.touch(mode=0o600)
         part.write_bytes(fresh)
         with suppress(FileExistsError):
-            os.link(part, path)  # noqa: PTH123 - unlike a rename, leaves another's alone
+            os.link(part, path)
         part.unlink()
     except OSError:
         if not path.exists():  # a store that cannot be written takes no uploads either

@@ -9,6 +9,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
+from distribution.digest import Digest
 from distribution.errors import (
     BlobUnknownError,
     DigestMismatchError,
@@ -16,7 +17,6 @@ from distribution.errors import (
     InvalidNameError,
     PathNotFoundError,
 )
-from distribution.digest import Digest
 from distribution.reference import RepositoryName
 from distribution.storage import layout
 

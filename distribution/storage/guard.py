@@ -1,8 +1,8 @@
 """Keep what relies on content apart from what removes it (design 6).
 
-Relying operations (a mount, an upload's commit, a manifest PUT, a HEAD that renews a blob's time) hold
-the guard *shared* around check, touch and link. Whatever removes links or blobs holds it *exclusive*
-around re-check and delete, a small batch at a time.
+Relying operations (a mount, an upload's commit, a manifest PUT, a HEAD that renews a blob's time)
+hold the guard *shared* around check, touch and link. Whatever removes links or blobs holds it
+*exclusive* around re-check and delete, a small batch at a time.
 """
 
 from __future__ import annotations

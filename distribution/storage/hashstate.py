@@ -1,10 +1,10 @@
 """Hashes whose state can be written down, so that an upload is never read twice.
 
-`hashlib` cannot be interrupted. libcrypto's own context can, and runs at the same speed, so SHA-2 is
-driven through ctypes here, and its state is written in the form that Go's ``crypto/sha256`` and
-``crypto/sha512`` marshal theirs: Docker Distribution goes on from a state of ours, and we from one of
-its. Where libcrypto cannot be loaded, or does not pass the self-test, hashes are plain `hashlib`
-ones without a state, and content is read again instead.
+`hashlib` cannot be interrupted. libcrypto's own context can, and runs at the same speed, so SHA-2
+is driven through ctypes here, and its state is written in the form that Go's ``crypto/sha256`` and
+``crypto/sha512`` marshal theirs: Docker Distribution goes on from a state of ours, and we from one
+of its. Where libcrypto cannot be loaded, or does not pass the self-test, hashes are plain
+`hashlib` ones without a state, and content is read again instead.
 
 Not a general hash library: only what upload sessions need.
 """

@@ -94,7 +94,7 @@ class ManifestStore:
         """
         if not self._revisions.has(digest):
             raise ManifestUnknownError(digest)
-        # Reading thousands of tags is not done while others wait; each is read again before it goes.
+        # Thousands of tags are not read while others wait; each is read again before it goes.
         candidates = list(self._tags.pointing_at(digest))
         with self._store.guard.exclusive():
             for tag in candidates:

@@ -1,7 +1,8 @@
-"""The manifests that name another one as their subject (OCI distribution spec, "Listing Referrers").
+"""The manifests that name another one as their subject.
 
-Kept as links of ours below ``_referrers``. A registry that had no such list was helped by its clients
-with a fall-back tag, an index called ``<alg>-<hex>``; what such a tag lists is folded in.
+Source: OCI distribution spec, "Listing Referrers". Kept as links of ours below ``_referrers``. A
+registry that had no such list was helped by its clients with a fall-back tag, an index called
+``<alg>-<hex>``; what such a tag lists is folded in.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from distribution.storage.store import Store
     from distribution.storage.tags import TagFolder
 
-#: Bytes of descriptors in one page, so that the list stays within what clients accept as a manifest.
+#: Bytes of descriptors in one page: the list stays within what clients accept as a manifest.
 _PAGE_BYTES: Final = 3 << 20
 
 #: A fall-back tag's parts are cut to fit a tag ("Referrers Tag Schema").

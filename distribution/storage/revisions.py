@@ -93,7 +93,7 @@ class Revisions:
         except BlobUnknownError as error:
             raise ManifestUnknownError(digest) from error
         except DigestMismatchError as error:
-            _log.error("manifest %s of %s is damaged: %s", digest, self._name, error)  # noqa: TRY400
+            _log.error("manifest %s of %s is damaged: %s", digest, self._name, error)
             raise ManifestUnknownError(digest) from error
         manifest = Manifest.stored(raw, digest)
         self._store.manifests.add(manifest)

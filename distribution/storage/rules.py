@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
@@ -11,6 +10,8 @@ from distribution import mediatypes
 from distribution.errors import ManifestInvalidError
 
 if TYPE_CHECKING:
+    import re
+
     from distribution.manifest import Descriptor, Manifest
 
 #: Characters; longer ones are refused before any pattern of the operator's sees them.

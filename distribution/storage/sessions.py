@@ -1,10 +1,10 @@
 """What an upload session keeps in storage between two requests.
 
-Where it stands is never in a process. On a driver that writes in place (the filesystem) the folder is
-Docker Distribution's own: ``data``, ``startedat`` and ``hashstates/<alg>/<offset>``, and the truth is the
-largest hash state that the data reaches to; without one, the data, to be hashed again. Elsewhere a
-``record`` of ours holds the offset and the driver's own state; it is written last, so it is never ahead of
-what it speaks of.
+Where it stands is never in a process. On a driver that writes in place (the filesystem) the folder
+is Docker Distribution's own: ``data``, ``startedat`` and ``hashstates/<alg>/<offset>``, and the
+truth is the largest hash state that the data reaches to; without one, the data, to be hashed
+again. Elsewhere a ``record`` of ours holds the offset and the driver's own state; it is written
+last, so it is never ahead of what it speaks of.
 """
 
 from __future__ import annotations
@@ -169,4 +169,3 @@ class Session:
 
     def _write_record(self, record: dict[str, Any]) -> None:
         self._driver.put(f"{self._folder}/record", json.dumps(record).encode(), durable=False)
-

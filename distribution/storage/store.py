@@ -37,8 +37,11 @@ class StoreOptions:
 
 
 class ManifestCache:
-    """Manifests by digest. Immutable content, so an entry is never wrong; but it may be gone from
-    storage, which whoever uses it must ask first (design 5)."""
+    """Manifests by digest.
+
+    The content is immutable, so an entry is never wrong; but it may be gone from storage, which
+    whoever uses it must ask first (design 5).
+    """
 
     def __init__(self, limit: int) -> None:
         """Hold up to *limit* bytes."""

@@ -1,6 +1,7 @@
 """Upload sessions: content on its way in, verified before it is published.
 
-A session lives in storage (`distribution.storage.sessions`), so the next request may reach any process.
+A session lives in storage (`distribution.storage.sessions`), so the next request may reach any
+process.
 """
 
 from __future__ import annotations
@@ -72,11 +73,15 @@ class UploadSessions:
             position = session.position()
             if at not in {None, position.offset}:
                 raise UploadRangeError(session.id, position.offset)
-            writer = self._store.driver.writer(
-                session.data, position.writer_state, position.tail
-            )
+            writer = self._store.driver.writer(session.data, position.writer_state, position.tail)
             return OpenUpload(
-                session, position, started_at, self._store.driver, writer, self._layers, claim.pop_all()
+                session,
+                position,
+                started_at,
+                self._store.driver,
+                writer,
+                self._layers,
+                claim.pop_all(),
             )
 
     def cancel(self, upload: str) -> None:

@@ -47,7 +47,9 @@ def _find(name: str) -> type[StorageDriver]:
     else:
         registered = [point for point in entry_points(group=GROUP) if point.name == name]
         if not registered:
-            raise ConfigurationError(f"storage.{name}: no such driver; there are {', '.join(names())}")
+            raise ConfigurationError(
+                f"storage.{name}: no such driver; there are {', '.join(names())}"
+            )
         found = registered[0].load()
     if not isinstance(found, type) or not issubclass(found, StorageDriver):
         raise ConfigurationError(f"storage.{name}: {found!r} is not a StorageDriver class")

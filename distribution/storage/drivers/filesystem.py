@@ -10,6 +10,7 @@ import errno
 import os
 import re
 import shutil
+import stat
 from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import count
@@ -111,7 +112,9 @@ class FilesystemDriver(StorageDriver):
         part = f"{folder}/{_PART}{os.getpid()}-{next(self._serial)}"
         while True:
             try:
-                descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+                descriptor = os.open(
+                    part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666
+                )
             except FileNotFoundError:
                 os.makedirs(folder, exist_ok=True)  # noqa: PTH103
                 continue
@@ -168,7 +171,7 @@ class FilesystemDriver(StorageDriver):
 
     def _stat(self, path: str) -> FileInfo:
         found = os.stat(self._root if path == ROOT else self._root + path)  # noqa: PTH116
-        is_dir = found.st_mode & 0o170000 == 0o040000
+        is_dir = stat.S_ISDIR(found.st_mode)
         return FileInfo(
             path,
             0 if is_dir else found.st_size,
@@ -255,9 +258,7 @@ class FilesystemDriver(StorageDriver):
 
 
 class _FileWriter(Writer):
-    def __init__(
-        self, driver: FilesystemDriver, path: str, descriptor: int, *, sync: bool
-    ) -> None:
+    def __init__(self, driver: FilesystemDriver, path: str, descriptor: int, *, sync: bool) -> None:
         super().__init__(driver, path)
         self._files = driver
         self._descriptor = descriptor

@@ -118,7 +118,9 @@ class MemoryDriver(StorageDriver):
     def _list(self, path: str, after: str | None) -> Iterator[str]:
         prefix = "/" if path == ROOT else f"{path}/"
         with self._lock:
-            names = {p[len(prefix) :].partition("/")[0] for p in self._files if p.startswith(prefix)}
+            names = {
+                p[len(prefix) :].partition("/")[0] for p in self._files if p.startswith(prefix)
+            }
         if not names:
             raise FileNotFoundError(path)
         return iter(sorted(name for name in names if after is None or name > after))
