@@ -1,5 +1,6 @@
 """Fixtures shared by all tests."""
 
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -39,6 +40,4 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
 @pytest.fixture
 def name(request: pytest.FixtureRequest) -> str:
     """A repository name that no other test uses."""
-    import uuid
-
     return f"test/{uuid.uuid4().hex[:12]}"

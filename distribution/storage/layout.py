@@ -34,7 +34,7 @@ def blob(digest: Digest) -> str:
     """Return the folder of a blob.
 
     >>> from distribution.digest import Digest
-    >>> blob(Digest("sha256", "ab" * 32))[:43]
+    >>> blob(Digest("sha256", "ab" * 32))[:42]
     '/docker/registry/v2/blobs/sha256/ab/ababab'
     """
     return f"{BLOBS}/{digest.algorithm}/{digest.hex[:2]}/{digest.hex}"
