@@ -10,7 +10,7 @@ from distribution import mediatypes
 from distribution.digest import Digest
 from distribution.registry import body
 from distribution.registry.conditions import entity_tag, is_unchanged, range_applies
-from distribution.registry.parts import multipart, part_stream
+from distribution.registry.parts import multipart, part_stream, read_part
 from distribution.registry.ranges import ByteRange, parse_range
 
 if TYPE_CHECKING:
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 #: What a digest names never changes.
 _CACHE_CONTROL = "max-age=31536000"
+
+#: Bytes up to which reading costs less than letting the system send the file.
+_SMALL_BYTES = 64 << 10
 
 
 class BlobResource:
@@ -47,10 +50,11 @@ class BlobResource:
         parts = parse_range(header, size) if header and range_applies(req, wanted) else ()
         match parts:
             case ():
-                resp.content_length = size
-                resp.stream = blob.open()
+                self._send(req, resp, blob, ByteRange(0, size))
             case (part,):
-                self._send_part(req, resp, blob, part)
+                resp.status = falcon.HTTP_206
+                resp.set_header("Content-Range", part.header(size))
+                self._send(req, resp, blob, part)
             case _:
                 resp.status = falcon.HTTP_206
                 resp.content_type, resp.content_length, resp.stream = multipart(blob, parts)
@@ -62,13 +66,14 @@ class BlobResource:
         self._site.repository(name).blobs.delete(Digest.parse(digest))
         resp.status = falcon.HTTP_202
 
-    def _send_part(
+    def _send(
         self, req: falcon.Request, resp: falcon.Response, blob: Blob, part: ByteRange
     ) -> None:
-        resp.status = falcon.HTTP_206
-        resp.set_header("Content-Range", part.header(blob.info.size))
         resp.content_length = len(part)
-        resp.stream = part_stream(req, blob, part)
+        if len(part) <= _SMALL_BYTES:
+            resp.data = read_part(blob, part)
+        else:
+            resp.stream = part_stream(req, blob, part)
 
 
 def _describe(req: falcon.Request, resp: falcon.Response, digest: Digest) -> bool:

@@ -40,6 +40,15 @@ class LimitedReader:
         self._stream.close()
 
 
+def read_part(blob: Blob, part: ByteRange) -> bytes:
+    """Return a small part."""
+    stream = LimitedReader(blob.open(part.start), len(part))
+    try:
+        return b"".join(iter(stream.read, b""))
+    finally:
+        stream.close()
+
+
 def part_stream(req: falcon.Request, blob: Blob, part: ByteRange) -> BinaryIO | LimitedReader:
     """Return what sends one part: the positioned file itself where the server stops in time."""
     stream = blob.open(part.start)

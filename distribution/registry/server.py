@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
 
 from distribution.registry import wsgi
@@ -26,6 +28,9 @@ _LINE_BYTES = 8190
 
 _DRAIN_SECONDS = 60
 
+#: What the master tells its workers to stop by.
+_STOPS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+
 
 class AccessLogger(Logger):  # type: ignore[misc]
     """gunicorn's logger, which knows nothing of the bytes that `sendfile` sent."""
@@ -37,6 +42,26 @@ class AccessLogger(Logger):  # type: ignore[misc]
             atoms["B"] = resp.response_length
             atoms["b"] = str(resp.response_length)
         return atoms
+
+
+class _Master(Arbiter):  # type: ignore[misc]
+    """gunicorn's master, which a stop reaches at any moment.
+
+    A worker that has just been forked still has the master's handlers, and would lose a stop for
+    good: the master would then wait out the whole drain time. It comes later instead.
+    """
+
+    def spawn_worker(self) -> Any:
+        """Fork a worker, with stops held back until it can hear them."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
+        try:
+            return super().spawn_worker()
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
+
+
+def _hear_stops(_worker: Any) -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
 
 
 class Server(BaseApplication):  # type: ignore[misc]
@@ -88,6 +113,7 @@ class Server(BaseApplication):  # type: ignore[misc]
             "limit_request_field_size": _HEADER_BYTES,
             "control_socket_disable": True,
             "logger_class": AccessLogger,
+            "post_worker_init": _hear_stops,
             "accesslog": None if settings.log.accesslog.disabled else "-",
             "errorlog": "-",
             "loglevel": {"warn": "warning"}.get(settings.log.level, settings.log.level),
@@ -97,6 +123,10 @@ class Server(BaseApplication):  # type: ignore[misc]
             chosen["worker_tmp_dir"] = "/dev/shm"  # noqa: S108 - never on a slow disk
         for name, value in chosen.items():
             self.cfg.set(name, value)
+
+    def run(self) -> None:
+        """Serve."""
+        _Master(self).run()
 
     def load(self) -> RegistryApp:
         """Build the application, in each worker."""

@@ -78,6 +78,9 @@ def shared_secret(driver: StorageDriver) -> bytes:
     """Return the secret that all processes with this store share, made by the first of them.
 
     Without a folder that they share it is this process's alone.
+
+    Raises:
+        ConfigurationError: the secret is there, and cannot be read.
     """
     folder = driver.properties.state_folder
     fresh = secrets.token_bytes(_SECRET_BYTES)
@@ -95,7 +98,10 @@ def shared_secret(driver: StorageDriver) -> bytes:
     except OSError:
         if not path.exists():  # a store that cannot be written takes no uploads either
             return fresh
-    return path.read_bytes()
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ConfigurationError(f"{path}: {error.strerror}; set http.secret instead") from error
 
 
 def _rules(validation: Validation) -> ManifestRules:

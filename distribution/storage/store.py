@@ -13,6 +13,7 @@ from distribution.storage.blobs import BlobStore
 from distribution.storage.claims import FileClaims, ThreadClaims
 from distribution.storage.guard import FileGuard, ThreadGuard
 from distribution.storage.links import Links
+from distribution.storage.proofs import Proofs
 from distribution.storage.rules import ManifestRules
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ class Store:
         self.driver = driver
         self.rules = options.rules
         self.links = Links(driver)
+        self.proofs = Proofs(driver)
         self.blobs = BlobStore(
             driver,
             fresh_for=options.grace / 2,

@@ -94,10 +94,15 @@ class TagFolder:
             names = self._store.driver.list(layout.tags(self._name), last)
         except PathNotFoundError:
             return
+        sound = self._store.proofs.sound(layout.tags(self._name), layout.revisions(self._name))
         for name in names:
+            if name in sound:
+                yield Tag(name)
+                continue
             with suppress(InvalidTagError, TagUnknownError, PathNotFoundError):
                 tag = Tag.parse(name)
                 self._store.driver.stat(layout.revision_link(self._name, self.get(tag)))
+                sound.add(name)
                 yield tag
 
     def _require_repository(self) -> None:

@@ -247,7 +247,7 @@ class StorageDriver(ABC):
             _check(path)
         with Call(self, "List", path):
             names = self._list(path, after)
-        return _guarded(self, "List", path, names)
+        return _translated(self, path, names)
 
     def walk(
         self,
@@ -269,7 +269,7 @@ class StorageDriver(ABC):
             _check(path)
         with Call(self, "Walk", path):
             files = self._walk(path, after, prune)
-        return _guarded(self, "Walk", path, files)
+        return _translated(self, path, files)
 
     def move(self, source: str, target: str) -> None:
         """Make *target* what *source* is, replacing it, and remove *source*. Durable.
@@ -396,13 +396,8 @@ class Call:
     ) -> None:
         if self._driver.observer is not None:
             self._driver.observer(self._action, time.perf_counter() - self._start)
-        if error is None or not isinstance(error, Exception):
-            return
-        if isinstance(error, DistributionError):
-            return
-        translated = self._driver.translate(error, self._path)
-        if translated is not None:
-            raise translated from error
+        if isinstance(error, Exception):
+            _raise_translated(self._driver, self._path, error)
 
 
 def components(path: str) -> tuple[str, ...]:
@@ -410,14 +405,22 @@ def components(path: str) -> tuple[str, ...]:
     return tuple(path.split("/"))
 
 
-def _guarded(driver: StorageDriver, action: str, path: str, items: Iterator[T]) -> Iterator[T]:
-    while True:
-        with Call(driver, action, path):
-            try:
-                item = next(items)
-            except StopIteration:
-                return
-        yield item
+def _translated(driver: StorageDriver, path: str, items: Iterator[T]) -> Iterator[T]:
+    """Yield *items*; what the backend raises on the way is translated as in a call."""
+    try:
+        yield from items
+    except Exception as error:
+        _raise_translated(driver, path, error)
+        raise
+
+
+def _raise_translated(driver: StorageDriver, path: str, error: Exception) -> None:
+    """Raise what stands for *error*; return if it is deliberate already, or a bug."""
+    if isinstance(error, DistributionError):
+        return
+    translated = driver.translate(error, path)
+    if translated is not None:
+        raise translated from error
 
 
 def _check(path: str) -> None:

@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from distribution.errors import InvalidOffsetError
 from distribution.storage.drivers import parameters as checked
+from distribution.storage.drivers import writeback
 from distribution.storage.drivers.base import (
     ROOT,
     FileInfo,
@@ -43,6 +44,12 @@ _STATE_FOLDER: Final = ".distribution"
 
 _NAME: Final = re.compile(r"[A-Za-z0-9._-]+")
 _READ_BYTES: Final = 1 << 20
+
+#: A first read of this size gets any link whole, and is not worth a large buffer.
+_LINK_BYTES: Final = 1024
+
+#: Bytes that a large file gathers before the disk begins to take them.
+_WRITEBACK_BYTES: Final = 8 << 20
 
 #: Folders remembered as synced; some 200 bytes each.
 _SETTLED_LIMIT: Final = 20_000
@@ -98,9 +105,10 @@ class FilesystemDriver(StorageDriver):
     def _get(self, path: str) -> bytes:
         descriptor = os.open(self._root + path, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            content = os.read(descriptor, _READ_BYTES)
-            while len(content) % _READ_BYTES == 0 and (more := os.read(descriptor, _READ_BYTES)):
-                content += more
+            content = os.read(descriptor, _LINK_BYTES)
+            if len(content) == _LINK_BYTES:  # no link: a manifest
+                while more := os.read(descriptor, _READ_BYTES):
+                    content += more
             return content
         finally:
             os.close(descriptor)
@@ -263,7 +271,7 @@ class _FileWriter(Writer):
         self._files = driver
         self._descriptor = descriptor
         self._sync = sync
-        self._size = os.fstat(descriptor).st_size
+        self._size = self._written_back = os.fstat(descriptor).st_size
 
     @property
     def size(self) -> int:
@@ -272,6 +280,10 @@ class _FileWriter(Writer):
     def _write(self, chunk: bytes) -> None:
         _write_all(self._descriptor, chunk)
         self._size += len(chunk)
+        waiting = self._size - self._written_back
+        if self._sync and waiting >= _WRITEBACK_BYTES:
+            writeback.begin(self._descriptor, self._written_back, waiting)
+            self._written_back = self._size
 
     def _suspend(self) -> tuple[State, bytes]:
         try:
