@@ -132,7 +132,7 @@ _FOREIGN_KEYS: Final[Mapping[type[BaseModel], frozenset[str]]] = {
 }
 
 _KNOWN_KEYS: Final = {
-    key.lower(): key
+    key.casefold(): key
     for key in (
         "schemaVersion",
         "mediaType",
@@ -246,6 +246,8 @@ def _read_json(raw: bytes) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise ManifestInvalidError("not a JSON object")
     _refuse_deep_nesting(document)
+    if b"\\u" in raw:
+        _refuse_surrogates(document)
     return document
 
 
@@ -276,6 +278,14 @@ def _refuse_deep_nesting(document: object) -> None:
     raise ManifestInvalidError("nested too deeply")
 
 
+def _refuse_surrogates(document: object) -> None:
+    """Refuse half a character: what it means depends on the reader, and no answer can hold it."""
+    try:
+        json.dumps(document, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise ManifestInvalidError("a text holds a lone surrogate") from error
+
+
 def _children(node: object) -> Iterable[object]:
     if isinstance(node, dict):
         return node.values()
@@ -288,7 +298,7 @@ def _agreed_media_type(document: Mapping[str, Any], content_type: str | None) ->
         raise ManifestInvalidError("mediaType is not a string")
     media_type = content_type or own
     if media_type not in mediatypes.MANIFESTS:
-        raise ManifestInvalidError(f"unsupported media type: {str(media_type)[:200]}")
+        raise ManifestInvalidError(f"unsupported media type: {str(media_type)[:200]!r}")
     if own is None and media_type in {mediatypes.DOCKER_MANIFEST, mediatypes.DOCKER_LIST}:
         raise ManifestInvalidError("mediaType is missing")
     if own not in {None, media_type}:
@@ -297,9 +307,10 @@ def _agreed_media_type(document: Mapping[str, Any], content_type: str | None) ->
 
 
 def _refuse_ambiguity(document: Mapping[str, Any], model: type[BaseModel]) -> None:
-    # Go's decoder matches keys whatever their case, so "Manifests" is "manifests" to most clients.
+    # Go's decoder matches keys whatever their case, so "Manifests" is "manifests" to most clients;
+    # it folds as Unicode does, so a long s will do too.
     for key in document:
-        if _KNOWN_KEYS.get(key.lower(), key) != key:
+        if _KNOWN_KEYS.get(key.casefold(), key) != key:
             raise ManifestInvalidError(f"key {key!r} differs from a known one only in case")
     for key in sorted(_FOREIGN_KEYS[model] & document.keys()):
         raise ManifestInvalidError(f"{key!r} does not belong into this media type")

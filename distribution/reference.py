@@ -147,7 +147,7 @@ class Reference:
         match self.domain, self.repository.components:
             case "docker.io", ("library", official):
                 name = official
-            case "docker.io", _:
+            case "docker.io", (first, *rest) if not (rest and _is_host(first)):
                 name = str(self.repository)
             case _:
                 name = f"{self.domain}/{self.repository}"
@@ -165,11 +165,14 @@ class Reference:
 
 def _split_domain(path: str) -> tuple[str, str]:
     first, slash, rest = path.partition("/")
-    named = "." in first or ":" in first or first == "localhost" or first != first.lower()
-    if slash and named:
+    if slash and _is_host(first):
         domain = DEFAULT_DOMAIN if first == f"index.{DEFAULT_DOMAIN}" else first
         return domain, _with_namespace(domain, rest)
     return DEFAULT_DOMAIN, _with_namespace(DEFAULT_DOMAIN, path)
+
+
+def _is_host(first: str) -> bool:
+    return "." in first or ":" in first or first == "localhost" or first != first.lower()
 
 
 def _with_namespace(domain: str, path: str) -> str:

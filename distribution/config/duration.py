@@ -31,11 +31,14 @@ def parse(text: str) -> timedelta:
         ValueError: *text* is none.
     """
     if re.fullmatch(r"[+-]?[0-9]+", text):
-        return timedelta(seconds=int(text) * 1e-9)
+        text += "ns"
     if _WHOLE.fullmatch(text) is None:
-        raise ValueError(f"not a duration such as 24h or 1h30m: {text!r}")
+        raise ValueError(f"not a duration such as 24h or 1h30m: {text[:40]!r}")
     seconds = sum(float(number) * _UNITS[unit] for number, unit in _PIECE.findall(text))
-    return timedelta(seconds=-seconds if text.startswith("-") else seconds)
+    try:
+        return timedelta(seconds=-seconds if text.startswith("-") else seconds)
+    except OverflowError as error:
+        raise ValueError(f"longer than any clock can tell: {text[:40]!r}") from error
 
 
 def _read(value: object) -> object:

@@ -85,7 +85,8 @@ def render(
             details = [{"digest": str(digest)} for digest in error.digests]
         case errors.DriverError():
             # What the backend said is for the operator.
-            _log.error("%s %s: %s", req.method, req.path, error, exc_info=error)
+            trace = error if _log.isEnabledFor(logging.DEBUG) else None
+            _log.error("%s %s: %s", req.method, req.path, error, exc_info=trace)
             resp.set_header("Retry-After", "5")
             details = []
         case errors.RangeNotSatisfiableError():

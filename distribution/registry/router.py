@@ -24,7 +24,7 @@ BLOB: Final = "/v2/{name}/blobs/{digest}"
 UPLOADS: Final = "/v2/{name}/blobs/uploads/"
 UPLOAD: Final = "/v2/{name}/blobs/uploads/{upload}"
 REFERRERS: Final = "/v2/{name}/referrers/{digest}"
-#: For load balancers.
+#: For load balancers; the same whatever the prefix.
 PROBE: Final = "/"
 #: The base without its slash.
 BARE_BASE: Final = "/v2"
@@ -73,10 +73,9 @@ class RegistryRouter(CompiledRouter):
 
     def find(self, uri: str, req: falcon.Request | None = None) -> _Found | None:  # noqa: ARG002
         """Return what answers the path *uri*, or None."""
-        if not uri.startswith(f"{self._prefix}/"):
+        if uri != PROBE and not uri.startswith(f"{self._prefix}/"):
             return None
-        path = uri[len(self._prefix) :]
-        template, params = _match(path)
+        template, params = _match(uri.removeprefix(self._prefix))
         found = self._routes.get(template)
         return None if found is None else (*found, params, template)
 

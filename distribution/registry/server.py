@@ -111,6 +111,8 @@ class Server(BaseApplication):  # type: ignore[misc]
             "graceful_timeout": drain,
             "limit_request_line": _LINE_BYTES,
             "limit_request_field_size": _HEADER_BYTES,
+            # By default any client on this machine may set SCRIPT_NAME, and gets a 500 for it.
+            "forwarder_headers": "",
             "control_socket_disable": True,
             "logger_class": AccessLogger,
             "post_worker_init": _hear_stops,

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import falcon
 
 from distribution.digest import HEX_LENGTH, Digest
-from distribution.errors import BlobUnknownError, InvalidDigestError, UploadRangeError
+from distribution.errors import (
+    BlobUnknownError,
+    DriverError,
+    InvalidDigestError,
+    UploadRangeError,
+    UploadUnknownError,
+)
 from distribution.reference import RepositoryName
 from distribution.registry import body
 from distribution.registry.ranges import parse_content_range
@@ -64,7 +71,7 @@ class UploadsResource:
                 upload.commit(digest)
             except BaseException:
                 # Nobody was told the session's name, so nobody can go on with it.
-                _discard(upload)
+                _discard(repository, upload)
                 raise
         _created(self._site, req, resp, str(repository.name), digest)
 
@@ -142,9 +149,12 @@ def _algorithm(req: falcon.Request) -> str | None:
     return hint or None
 
 
-def _discard(upload: Upload) -> None:
+def _discard(repository: Repository, upload: Upload) -> None:
     if not upload.ended:
         upload.cancel()
+        return
+    with suppress(UploadUnknownError, DriverError):  # storage failed, and may fail again
+        repository.uploads.cancel(upload.id)
 
 
 def _locate(

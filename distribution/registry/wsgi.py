@@ -89,9 +89,15 @@ def shared_secret(driver: StorageDriver) -> bytes:
     path = folder / "http-secret"
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):
+            if path.stat().st_size < _SECRET_BYTES:  # a power cut emptied it
+                path.unlink()
         part = folder / f".http-secret-{os.getpid()}-{secrets.token_hex(4)}"
         part.touch(mode=0o600)
-        part.write_bytes(fresh)
+        with part.open("wb") as file:
+            file.write(fresh)
+            file.flush()
+            os.fsync(file.fileno())
         with suppress(FileExistsError):
             os.link(part, path)
         part.unlink()

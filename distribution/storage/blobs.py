@@ -50,12 +50,16 @@ class BlobStore:
         """Describe the stored bytes.
 
         Raises:
-            BlobUnknownError: no such blob.
+            BlobUnknownError: no such blob, or nothing is left of it.
         """
         try:
-            return self._driver.stat(layout.blob_data(digest))
+            info = self._driver.stat(layout.blob_data(digest))
         except PathNotFoundError as error:
             raise BlobUnknownError(digest) from error
+        if info.size == 0 and not digest.matches(b""):
+            # Crashes of older registries left empty files behind (distribution #4489, #2635).
+            raise BlobUnknownError(digest)
+        return info
 
     def open(self, digest: Digest, offset: int = 0) -> BinaryIO:
         """Open a blob from byte *offset*; the caller closes it.

@@ -79,8 +79,9 @@ class StoredNamespace:
         for algorithm in self._names(revisions, None):
             for encoded in self._names(f"{revisions}/{algorithm}", None):
                 with suppress(PathNotFoundError):
-                    self._store.driver.stat(f"{revisions}/{algorithm}/{encoded}/{layout.LINK}")
-                    return True
+                    link = f"{revisions}/{algorithm}/{encoded}/{layout.LINK}"
+                    if self._store.driver.stat(link).size > 0:
+                        return True
         return False
 
 

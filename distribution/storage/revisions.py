@@ -33,12 +33,11 @@ class Revisions:
         self._name = name
 
     def has(self, digest: Digest) -> bool:
-        """Say whether this repository has the manifest's link."""
+        """Say whether this repository has the manifest's link; an empty one is none (#4489)."""
         try:
-            self._store.driver.stat(layout.revision_link(self._name, digest))
+            return self._store.driver.stat(layout.revision_link(self._name, digest)).size > 0
         except PathNotFoundError:
             return False
-        return True
 
     def get(self, digest: Digest) -> Manifest:
         """Return a manifest; its bytes may come from memory.

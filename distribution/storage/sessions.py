@@ -121,6 +121,18 @@ class Session:
                 with suppress(PathNotFoundError):
                     self._driver.delete(f"{folder}/{name}")
 
+    def forget_beyond(self, position: Position) -> None:
+        """Remove hash states that the data does not reach; the caller is about to write there.
+
+        They are left where data was lost, or moved away by a commit that then failed. Other data
+        must not grow to meet them.
+        """
+        folder = f"{self._folder}/hashstates/{position.algorithm}"
+        for name in self._names(folder):
+            if name.isdecimal() and int(name) > position.offset:
+                with suppress(PathNotFoundError):
+                    self._driver.delete(f"{folder}/{name}")
+
     def drop(self) -> None:
         """Remove all that is left of the session."""
         with suppress(PathNotFoundError):

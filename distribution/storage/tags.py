@@ -14,6 +14,7 @@ from distribution.errors import (
 from distribution.interfaces import Page
 from distribution.reference import Tag
 from distribution.storage import layout
+from distribution.storage.revisions import Revisions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,6 +31,7 @@ class TagFolder:
         """Serve the tags of *name*."""
         self._store = store
         self._name = name
+        self._revisions = Revisions(store, name)
 
     def get(self, tag: Tag) -> Digest:
         """Return the digest that *tag* points at.
@@ -94,16 +96,25 @@ class TagFolder:
             names = self._store.driver.list(layout.tags(self._name), last)
         except PathNotFoundError:
             return
-        sound = self._store.proofs.sound(layout.tags(self._name), layout.revisions(self._name))
+        hints = self._store.tag_hints.of(self._name)
+        present: dict[Digest, bool] = {}
         for name in names:
-            if name in sound:
+            hinted = hints.get(name)
+            if hinted is not None and self._is_present(hinted, present):
                 yield Tag(name)
                 continue
-            with suppress(InvalidTagError, TagUnknownError, PathNotFoundError):
+            with suppress(InvalidTagError, TagUnknownError):
                 tag = Tag.parse(name)
-                self._store.driver.stat(layout.revision_link(self._name, self.get(tag)))
-                sound.add(name)
-                yield tag
+                hints[name] = self.get(tag)
+                if self._is_present(hints[name], present):
+                    yield tag
+
+    def _is_present(self, digest: Digest, present: dict[Digest, bool]) -> bool:
+        """Say whether the manifest is here, asking storage once for each page."""
+        found = present.get(digest)
+        if found is None:
+            found = present[digest] = self._revisions.has(digest)
+        return found
 
     def _require_repository(self) -> None:
         try:

@@ -73,6 +73,7 @@ class UploadSessions:
             position = session.position()
             if at not in {None, position.offset}:
                 raise UploadRangeError(session.id, position.offset)
+            session.forget_beyond(position)
             writer = self._store.driver.writer(session.data, position.writer_state, position.tail)
             return OpenUpload(
                 session,

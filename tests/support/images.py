@@ -119,3 +119,16 @@ def write_layout(folder: Path, tagged: dict[str, Image], children: list[Image] =
     ]
     (folder / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": manifests}))
     return folder
+
+
+def write_dir(folder: Path, top: Image, children: list[Image] = ()) -> Path:  # type: ignore[assignment]
+    """Write skopeo's own `dir:` form, which unlike an OCI layout holds schema 2 as well."""
+    folder.mkdir(parents=True)
+    (folder / "version").write_text("Directory Transport Version: 1.1\n")
+    (folder / "manifest.json").write_bytes(top.manifest)
+    for each in [top, *children]:
+        for content in each.blobs:
+            (folder / Digest.of(content).hex).write_bytes(content)
+    for child in children:
+        (folder / f"{child.digest.hex}.manifest.json").write_bytes(child.manifest)
+    return folder

@@ -117,14 +117,16 @@ class FilesystemDriver(StorageDriver):
         durable = durable and self._sync
         target = self._root + path
         folder = os.path.dirname(target)  # noqa: PTH120
-        part = f"{folder}/{_PART}{os.getpid()}-{next(self._serial)}"
         while True:
+            part = f"{folder}/{_PART}{os.getpid()}-{next(self._serial)}"
             try:
                 descriptor = os.open(
                     part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666
                 )
             except FileNotFoundError:
-                os.makedirs(folder, exist_ok=True)  # noqa: PTH103
+                self._make(folder)
+                continue
+            except FileExistsError:  # a crash left it behind, of a process with our number
                 continue
             try:
                 _write_all(descriptor, content)
@@ -140,7 +142,8 @@ class FilesystemDriver(StorageDriver):
             finally:
                 os.close(descriptor)
             if durable:
-                self._settle(folder)
+                with suppress(FileNotFoundError):  # deleted meanwhile: nothing is left to sync
+                    self._settle(folder)
             return
 
     def _open(self, path: str, offset: int) -> BinaryIO:
@@ -174,7 +177,7 @@ class FilesystemDriver(StorageDriver):
         try:
             return os.open(target, flags, 0o666)
         except FileNotFoundError:
-            os.makedirs(os.path.dirname(target), exist_ok=True)  # noqa: PTH103, PTH120
+            self._make(os.path.dirname(target))  # noqa: PTH120
             return os.open(target, flags, 0o666)
 
     def _stat(self, path: str) -> FileInfo:
@@ -189,7 +192,9 @@ class FilesystemDriver(StorageDriver):
         )
 
     def _touch(self, path: str) -> None:
-        os.utime(self._root + path)
+        target = self._root + path
+        _refuse_folder(target)
+        os.utime(target)
 
     def _list(self, path: str, after: str | None) -> Iterator[str]:
         return self._listings.names(self._root if path == ROOT else self._root + path, after)
@@ -197,6 +202,7 @@ class FilesystemDriver(StorageDriver):
     def _move(self, source: str, target: str) -> None:
         old, new = self._root + source, self._root + target
         folder = os.path.dirname(new)  # noqa: PTH120
+        _refuse_folder(old)
         if self._sync:
             _sync(old)
         while True:
@@ -204,14 +210,15 @@ class FilesystemDriver(StorageDriver):
                 os.rename(old, new)  # noqa: PTH104
             except FileNotFoundError:
                 os.stat(old)  # noqa: PTH116 - the source is missing: say so
-                os.makedirs(folder, exist_ok=True)  # noqa: PTH103
+                self._make(folder)
                 continue
             except OSError as error:
                 if error.errno != errno.EXDEV:
                     raise
                 self._move_across(old, new, folder)
             if self._sync:
-                self._settle(folder)
+                with suppress(FileNotFoundError):  # deleted meanwhile: nothing is left to sync
+                    self._settle(folder)
             return
 
     def _move_across(self, old: str, new: str, folder: str) -> None:
@@ -237,7 +244,7 @@ class FilesystemDriver(StorageDriver):
                 raise
             _remove_tree(target)
             if target in self._settled:
-                self._settled.clear()
+                self._settled = set()
         if self._sync:
             with suppress(FileNotFoundError):
                 _sync(os.path.dirname(target))  # noqa: PTH120
@@ -249,20 +256,43 @@ class FilesystemDriver(StorageDriver):
             if _NAME.fullmatch(name) and not name.startswith((_PART, _STATE_FOLDER))
         )
 
+    def _make(self, folder: str) -> None:
+        """Make *folder* and those above it.
+
+        Where another process deleted a folder that was known to be synced, the new one is not.
+        """
+        known = folder
+        while known not in self._settled and len(known) > len(self._root):
+            known = os.path.dirname(known)  # noqa: PTH120
+        if not os.path.exists(known):  # noqa: PTH110
+            self._settled = set()
+        for _ in range(100):
+            # A folder above it may be deleted between its making and that of the next.
+            with suppress(FileNotFoundError):
+                os.makedirs(folder, exist_ok=True)  # noqa: PTH103
+                return
+        os.makedirs(folder, exist_ok=True)  # noqa: PTH103
+
     def _settle(self, folder: str) -> None:
         """Sync *folder*, and the entry of each folder above it that is not known to be synced.
 
         Whoever made a folder may not have synced it yet, or not meant to, so finding it there
-        proves nothing. A folder that is known has only known ones above it.
+        proves nothing. A folder that is known has only known ones above it, so none of them counts
+        as known before all are synced.
         """
         _sync(folder)
-        while folder not in self._settled and len(folder) >= len(self._root):
-            if len(self._settled) >= _SETTLED_LIMIT:
-                self._settled.clear()
-            parent = os.path.dirname(folder)  # noqa: PTH120
-            _sync(parent)
-            self._settled.add(folder)
+        if len(self._settled) >= _SETTLED_LIMIT:
+            self._settled = set()
+        known, synced = self._settled, []
+        while folder not in known and (parent := os.path.dirname(folder)) != folder:  # noqa: PTH120
+            if len(folder) > len(self._root):
+                _sync(parent)
+            else:  # made together with the root, perhaps; or somebody else's, and not ours to read
+                with suppress(OSError):
+                    _sync(parent)
+            synced.append(folder)
             folder = parent
+        known.update(synced)  # lost where `_settled` is another set by now
 
 
 class _FileWriter(Writer):
@@ -294,15 +324,22 @@ class _FileWriter(Writer):
         return {"size": self._size}, b""
 
     def _commit(self, *, durable: bool) -> None:
-        if durable and self._sync:
-            os.fsync(self._descriptor)
-            self._files._settle(os.path.dirname(self._files._root + self._path))  # noqa: PTH120, SLF001
-        os.close(self._descriptor)
+        try:
+            if durable and self._sync:
+                os.fsync(self._descriptor)
+                self._files._settle(os.path.dirname(self._files._root + self._path))  # noqa: PTH120, SLF001
+        finally:
+            os.close(self._descriptor)
 
     def _cancel(self) -> None:
         os.close(self._descriptor)
         with suppress(FileNotFoundError):
             os.unlink(self._files._root + self._path)  # noqa: PTH108, SLF001
+
+
+def _refuse_folder(path: str) -> None:
+    if stat.S_ISDIR(os.stat(path).st_mode):  # noqa: PTH116
+        raise IsADirectoryError(path)
 
 
 def _sync(path: str) -> None:
