@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from distribution.errors import InvalidNameError, PathNotFoundError
 from distribution.interfaces import Page
-from distribution.reference import RepositoryName
+from distribution.reference import NAME_LIMIT, RepositoryName
 from distribution.storage import layout
 from distribution.storage.repository import StoredRepository
 from distribution.storage.store import Store, StoreOptions
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from distribution.storage.drivers.base import StorageDriver
+
+#: More components than any name has; what stands behind them in a text decides no comparison.
+_DEPTH_LIMIT: Final = NAME_LIMIT // 2 + 2
 
 
 class StoredNamespace:
@@ -48,7 +51,7 @@ class StoredNamespace:
         found: list[RepositoryName] = []
         if limit == 0:
             return Page((), more=False)
-        after = tuple(last.split("/")) if last else ()
+        after = tuple(last.split("/"))[:_DEPTH_LIMIT] if last else ()
         for name in self._below(layout.REPOSITORIES, "", after):
             if len(found) == limit:
                 return Page(tuple(found), more=True)

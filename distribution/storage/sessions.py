@@ -110,7 +110,7 @@ class Session:
         folder = f"{self._folder}/hashstates/{algorithm}"
         older = self._names(folder)
         snapshot = None if found is None else found.state()
-        if snapshot is not None:
+        if snapshot is not None and offset:  # of nothing there is nothing to remember
             self._driver.put(f"{folder}/{offset}", snapshot, durable=False)
         if not self._driver.properties.in_place_writes:
             if tail:
