@@ -19,6 +19,7 @@ from pydantic import (
     InstanceOf,
     PlainSerializer,
     ValidationError,
+    model_validator,
 )
 
 from distribution import mediatypes
@@ -53,6 +54,15 @@ Strings = Annotated[tuple[str, ...], BeforeValidator(_null_is_empty)]
 _FROZEN: Final = ConfigDict(frozen=True, extra="allow")
 
 
+def _case_variant(document: Mapping[str, Any], known: Mapping[str, str]) -> str | None:
+    """Return a key that differs from a known one only in case.
+
+    Go's decoder matches keys whatever their case, so "Manifests" is "manifests" to most clients; it
+    folds as Unicode does, so a long s will do too.
+    """
+    return next((key for key in document if known.get(key.casefold(), key) != key), None)
+
+
 class Platform(BaseModel):
     """What an index says its image runs on."""
 
@@ -77,6 +87,28 @@ class Descriptor(BaseModel):
     artifact_type: str | None = Field(default=None, alias="artifactType")
     platform: Platform | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_case_variants(cls, values: Any) -> Any:
+        variant = _case_variant(values, _DESCRIPTOR_KEYS) if isinstance(values, dict) else None
+        if variant is not None:
+            raise ValueError(f"key {variant!r} differs from a known one only in case")
+        return values
+
+
+_DESCRIPTOR_KEYS: Final = {
+    key.casefold(): key
+    for key in (
+        "mediaType",
+        "digest",
+        "size",
+        "urls",
+        "annotations",
+        "artifactType",
+        "platform",
+        "data",
+    )
+}
 
 Descriptors = Annotated[tuple[Descriptor, ...], BeforeValidator(_null_is_empty)]
 
@@ -307,11 +339,9 @@ def _agreed_media_type(document: Mapping[str, Any], content_type: str | None) ->
 
 
 def _refuse_ambiguity(document: Mapping[str, Any], model: type[BaseModel]) -> None:
-    # Go's decoder matches keys whatever their case, so "Manifests" is "manifests" to most clients;
-    # it folds as Unicode does, so a long s will do too.
-    for key in document:
-        if _KNOWN_KEYS.get(key.casefold(), key) != key:
-            raise ManifestInvalidError(f"key {key!r} differs from a known one only in case")
+    variant = _case_variant(document, _KNOWN_KEYS)
+    if variant is not None:
+        raise ManifestInvalidError(f"key {variant!r} differs from a known one only in case")
     for key in sorted(_FOREIGN_KEYS[model] & document.keys()):
         raise ManifestInvalidError(f"{key!r} does not belong into this media type")
 

@@ -153,7 +153,7 @@ class TestCommands:
         """Each option of each command stands in the table, in a row that begins with it."""
         described = [row[0] for row in self.table() if row[0].strip("`").startswith(name)]
         assert described, f"{name} is not described"
-        context = click.Context(command)
+        context = click.Context(command, **command.context_settings)
         for option in command.get_params(context):
             for text in option.opts if isinstance(option, click.Option) else []:
                 if text not in {"-h", "--help"}:

@@ -199,3 +199,16 @@ class RegistrySettings(Settings):
     tags: Tags = Tags()
     validation: Validation = Validation()
     server: Server = Server()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fold_loglevel(cls, values: Any) -> Any:
+        """Take ``loglevel``, which was deprecated before 2.0, for ``log.level``."""
+        if not isinstance(values, dict) or "loglevel" not in values:
+            return values
+        rest = {key: value for key, value in values.items() if key != "loglevel"}
+        log = rest.get("log") or {}
+        return {
+            **rest,
+            "log": {"level": values["loglevel"], **log} if isinstance(log, dict) else log,
+        }

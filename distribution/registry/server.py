@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from gunicorn.app.base import BaseApplication
-from gunicorn.arbiter import Arbiter
-from gunicorn.glogging import Logger
 
 from distribution.registry import wsgi
+from distribution.registry.processes import AccessLogger, Master, Worker
 from distribution.storage.drivers import factory
 
 if TYPE_CHECKING:
-    from datetime import timedelta
-
     from distribution.config import RegistrySettings
     from distribution.registry.app import RegistryApp
 
@@ -27,41 +23,6 @@ _HEADER_BYTES = 65536
 _LINE_BYTES = 8190
 
 _DRAIN_SECONDS = 60
-
-#: What the master tells its workers to stop by.
-_STOPS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
-
-
-class AccessLogger(Logger):  # type: ignore[misc]
-    """gunicorn's logger, which knows nothing of the bytes that `sendfile` sent."""
-
-    def atoms(self, resp: Any, req: Any, environ: Any, request_time: timedelta) -> dict[str, Any]:
-        """Return the fields of one line of the access log."""
-        atoms: dict[str, Any] = super().atoms(resp, req, environ, request_time)
-        if not resp.sent and resp.response_length and req.method != "HEAD":
-            atoms["B"] = resp.response_length
-            atoms["b"] = str(resp.response_length)
-        return atoms
-
-
-class _Master(Arbiter):  # type: ignore[misc]
-    """gunicorn's master, which a stop reaches at any moment.
-
-    A worker that has just been forked still has the master's handlers, and would lose a stop for
-    good: the master would then wait out the whole drain time. It comes later instead.
-    """
-
-    def spawn_worker(self) -> Any:
-        """Fork a worker, with stops held back until it can hear them."""
-        signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
-        try:
-            return super().spawn_worker()
-        finally:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
-
-
-def _hear_stops(_worker: Any) -> None:
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
 
 
 class Server(BaseApplication):  # type: ignore[misc]
@@ -102,7 +63,7 @@ class Server(BaseApplication):  # type: ignore[misc]
         chosen: dict[str, Any] = {
             "bind": self.address,
             "workers": self.workers,
-            "worker_class": "gthread",
+            "worker_class": Worker,
             "threads": threads,
             "worker_connections": threads + 1000,
             "reuse_port": settings.http.net == "tcp",
@@ -115,7 +76,6 @@ class Server(BaseApplication):  # type: ignore[misc]
             "forwarder_headers": "",
             "control_socket_disable": True,
             "logger_class": AccessLogger,
-            "post_worker_init": _hear_stops,
             "accesslog": None if settings.log.accesslog.disabled else "-",
             "errorlog": "-",
             "loglevel": {"warn": "warning"}.get(settings.log.level, settings.log.level),
@@ -128,7 +88,7 @@ class Server(BaseApplication):  # type: ignore[misc]
 
     def run(self) -> None:
         """Serve."""
-        _Master(self).run()
+        Master(self).run()
 
     def load(self) -> RegistryApp:
         """Build the application, in each worker."""

@@ -7,6 +7,7 @@ For those who run a server of their own::
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 from contextlib import suppress
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from distribution.config.settings import Validation
     from distribution.registry.app import RegistryApp
     from distribution.storage.drivers.base import StorageDriver
+
+_log = logging.getLogger(__name__)
 
 _SECRET_BYTES = 32
 
@@ -101,8 +104,9 @@ def shared_secret(driver: StorageDriver) -> bytes:
         with suppress(FileExistsError):
             os.link(part, path)
         part.unlink()
-    except OSError:
-        if not path.exists():  # a store that cannot be written takes no uploads either
+    except OSError as error:
+        _log.warning("%s: %s; nothing can be pushed", folder, error.strerror)
+        if not path.exists():
             return fresh
     try:
         return path.read_bytes()

@@ -50,11 +50,6 @@ def blob_holders(digest: Digest) -> str:
     return f"{BLOBS}/{digest.algorithm}/{digest.hex[:2]}/{digest.hex}/repositories"
 
 
-def repository(name: RepositoryName) -> str:
-    """Return the folder of a repository."""
-    return f"{REPOSITORIES}/{name.text}"
-
-
 def layer(name: RepositoryName, digest: Digest) -> str:
     """Return the folder whose link means that the repository may serve the blob."""
     return f"{REPOSITORIES}/{name.text}/_layers/{digest.algorithm}/{digest.hex}"
@@ -109,11 +104,6 @@ def referrers(name: RepositoryName, subject: Digest) -> str:
 def referrer(name: RepositoryName, subject: Digest, digest: Digest) -> str:
     """Return the folder whose link says that the manifest *digest* refers to *subject*."""
     return f"{referrers(name, subject)}/{digest.algorithm}/{digest.hex}"
-
-
-def uploads(name: RepositoryName) -> str:
-    """Return the folder of all upload sessions of a repository."""
-    return f"{REPOSITORIES}/{name.text}/_uploads"
 
 
 def upload(name: RepositoryName, upload: str) -> str:

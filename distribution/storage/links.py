@@ -44,14 +44,6 @@ class Links:
                 _log.warning("link %s holds no digest but %r: ignored", path, content[:100])
             raise PathNotFoundError(path) from error
 
-    def exists(self, path: str) -> bool:
-        """Say whether a link holds a digest."""
-        try:
-            self.read(path)
-        except PathNotFoundError:
-            return False
-        return True
-
     def write(self, path: str, digest: Digest) -> None:
         """Let a link hold *digest*, durably."""
         self._driver.put(path, str(digest).encode())

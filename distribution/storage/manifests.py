@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from distribution.digest import Digest
@@ -77,7 +78,7 @@ class ManifestStore:
         """
         required = {each.digest for each in self._store.rules.required(manifest)}
         with self._store.guard.shared():
-            missing = [d for d in required if not self._require(d, manifest=manifest.is_index)]
+            missing = [d for d in required if not self._require(d, child=manifest.is_index)]
             if missing:
                 raise ManifestReferencesUnknownError(sorted(missing, key=str))
             self._store.blobs.put(manifest.digest, manifest.raw)
@@ -107,12 +108,17 @@ class ManifestStore:
     def _digest(self, reference: Digest | Tag) -> Digest:
         return reference if isinstance(reference, Digest) else self._tags.get(reference)
 
-    def _require(self, digest: Digest, *, manifest: bool) -> bool:
-        try:
-            (self._revisions if manifest else self._layers).require(digest)
-        except (BlobUnknownError, ManifestUnknownError):
-            return False
-        return True
+    def _require(self, digest: Digest, *, child: bool) -> bool:
+        """Say whether what a manifest refers to is here, and keep it from the collector.
+
+        The child of an index is a manifest, or any blob: buildkit's registry cache is an index of
+        layers, and Docker Distribution takes it.
+        """
+        for held in (self._revisions, self._layers) if child else (self._layers,):
+            with suppress(BlobUnknownError, ManifestUnknownError):
+                held.require(digest)
+                return True
+        return False
 
     def _find(self, digest: Digest) -> Manifest | None:
         try:
