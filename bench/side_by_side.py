@@ -169,7 +169,7 @@ def _nginx(folder: Path) -> Callable[[int], list[str]]:
 
 
 def _empty(port: int) -> list[str]:
-    options = "-k gthread -w 2 --threads 256 --worker-connections 1256 --reuse-port --keep-alive 75"
+    options = "-k gthread -w 2 --threads 512 --worker-connections 1512 --reuse-port --keep-alive 75"
     more = "--no-control-socket --worker-tmp-dir /dev/shm --access-logfile - --chdir"
     address = ["-b", f"127.0.0.1:{port}", "empty_app:app"]
     return [

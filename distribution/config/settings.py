@@ -180,7 +180,7 @@ class Server(Settings):
 
     workers: int = Field(default=0, ge=0)
     """Processes; 0 is one for each processor, at least 2."""
-    threads: int = Field(default=256, ge=64)
+    threads: int = Field(default=512, ge=64)
     """Requests that one process serves at once; idle threads cost next to nothing."""
     keepalive: Duration = timedelta(seconds=75)
     """How long an idle connection stays open."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import resource
 import sys
 from typing import TYPE_CHECKING, Any
 
 from gunicorn.app.base import BaseApplication
 
 from distribution.registry import wsgi
-from distribution.registry.processes import AccessLogger, Master, Worker
+from distribution.registry.processes import Master, ServerLogger, Worker
 from distribution.storage.drivers import factory
 
 if TYPE_CHECKING:
@@ -59,11 +60,12 @@ class Server(BaseApplication):  # type: ignore[misc]
         """Tell gunicorn how to run."""
         settings = self._settings
         threads = settings.server.threads
+        waiting = settings.server.clienttimeout.total_seconds()
         drain = int(settings.http.draintimeout.total_seconds()) or _DRAIN_SECONDS
         chosen: dict[str, Any] = {
             "bind": self.address,
             "workers": self.workers,
-            "worker_class": Worker,
+            "worker_class": type("RegistryWorker", (Worker,), {"waiting_seconds": waiting}),
             "threads": threads,
             "worker_connections": threads + 1000,
             "reuse_port": settings.http.net == "tcp",
@@ -75,7 +77,7 @@ class Server(BaseApplication):  # type: ignore[misc]
             # By default any client on this machine may set SCRIPT_NAME, and gets a 500 for it.
             "forwarder_headers": "",
             "control_socket_disable": True,
-            "logger_class": AccessLogger,
+            "logger_class": ServerLogger,
             "accesslog": None if settings.log.accesslog.disabled else "-",
             "errorlog": "-",
             "loglevel": {"warn": "warning"}.get(settings.log.level, settings.log.level),
@@ -87,7 +89,9 @@ class Server(BaseApplication):  # type: ignore[misc]
             self.cfg.set(name, value)
 
     def run(self) -> None:
-        """Serve."""
+        """Serve, with as many open files as the system allows, as programs in Go do by themselves."""
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
         Master(self).run()
 
     def load(self) -> RegistryApp:

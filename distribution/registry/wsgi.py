@@ -2,7 +2,7 @@
 
 For those who run a server of their own::
 
-    gunicorn -k gthread --threads 256 'distribution.registry.wsgi:create("config.yml")'
+    gunicorn -k gthread --threads 512 'distribution.registry.wsgi:create("config.yml")'
 """
 
 from __future__ import annotations

@@ -82,7 +82,11 @@ class TestReadOnly:
         assert not {"POST", "PUT", "PATCH", "DELETE"} & set(got.headers["Allow"].split(", "))
         assert switched.files() == before
 
-    @pytest.mark.parametrize("path", ["/v2/repo/manifests/v1", f"/v2/repo/blobs/{BLOB}"])
+    @pytest.mark.parametrize(
+        "path",
+        ["/v2/repo/manifests/v1", f"/v2/repo/blobs/{BLOB}"],
+        ids=["a manifest", "a blob"],
+    )
     def test_answers_reads(self, path):
         """Reading goes on."""
         assert Switched(read_only=True).client.request("GET", path).status == 200
