@@ -89,7 +89,7 @@ class Server(BaseApplication):  # type: ignore[misc]
             self.cfg.set(name, value)
 
     def run(self) -> None:
-        """Serve, with as many open files as the system allows, as programs in Go do by themselves."""
+        """Serve, with as many open files as the system allows, as a program in Go would."""
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
         Master(self).run()
