@@ -142,14 +142,17 @@ def main(folder: str) -> None:
     repository = StoredNamespace(FilesystemDriver(folder)).repository(NAME)
     manifest, blobs = make_image()
     push(repository, manifest, blobs)
-    print(f"pushed {NAME}:{TAG} as {manifest.digest}")
+    print(f"pushed {NAME}:{TAG} as {manifest.digest}", flush=True)
 
     stored = pull(repository)
-    print(f"pulled {len(stored)} verified parts from {folder}")
+    print(f"pulled {len(stored)} verified parts from {folder}", flush=True)
 
     with registry(folder) as url:
         served = pull_over_http(url)
-    print(f"pulled {len(served)} verified parts over HTTP; the same bytes: {served == stored}")
+    print(
+        f"pulled {len(served)} verified parts over HTTP; the same bytes: {served == stored}",
+        flush=True,
+    )
 
 
 if __name__ == "__main__":

@@ -40,6 +40,7 @@ class Target:
         client = Client(server.url)
         client.push_blob("repo", CONTENT)
         client.push("repo", "v1", MADE)
+        client.push_blob("kept", CONTENT)  # where no DELETE that is drawn can reach it
         self.session = client.start("repo").removeprefix(server.url).partition("?")[0]
 
     def stored(self) -> set[str]:
@@ -169,7 +170,7 @@ class TestFuzz:
     )
     def test_ranges(self, target, asked):
         """``Range``: whatever is sent back is what its headers say."""
-        got = target.send("GET", f"/v2/repo/blobs/{BLOB}", f"Range: {asked}")
+        got = target.send("GET", f"/v2/kept/blobs/{BLOB}", f"Range: {asked}")
         assert got.status in {200, 206, 400, 416}
         if got.status == 200:
             assert got.data == CONTENT
